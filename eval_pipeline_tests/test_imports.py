@@ -53,3 +53,12 @@ def test_neither_the_definitions_nor_a_run_import_what_only_some_runs_need(
     modules = imported_by(code, tmp_path)
     assert "dagster" in modules
     assert not HEAVY & modules
+
+
+def test_a_static_check_imports_no_dagster(tmp_path: Path) -> None:
+    code = (
+        "from eval_pipeline.cli.main import cli\ncli.main(['check', 'support_desk', '--static'], standalone_mode=False)"
+    )
+    modules = imported_by(code, tmp_path)
+    assert "eval_pipeline.suite.check" in modules
+    assert modules.isdisjoint(HEAVY | {"dagster", "sqlalchemy"})

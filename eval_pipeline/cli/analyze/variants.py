@@ -14,7 +14,8 @@ from eval_pipeline.cli.evaluate.progress import VariantsProgress, stderr_console
 from eval_pipeline.cli.evaluate.resuming import LATEST, check_resume, resume_options
 from eval_pipeline.cli.evaluate.selection import Selection, repetitions_option, selection_options
 from eval_pipeline.cli.options import json_option, store_option
-from eval_pipeline.cli.servers.recorder import recorder_at_hand, recorder_of_cases
+from eval_pipeline.cli.servers.case_servers import recorder_of_cases
+from eval_pipeline.cli.servers.recorder import recorder_at_hand
 from eval_pipeline.cli.shown import echo
 from eval_pipeline.defs.launching.execute import RunFailedError, RunInterruptedError
 from eval_pipeline.defs.launching.instance import open_instance

@@ -2,20 +2,21 @@
 
 import contextlib
 from collections import Counter
+from collections.abc import Sequence
 
 import click
 
-from eval_pipeline.cli.langsmith.hub import find_prompt_problems
-from eval_pipeline.cli.servers.recorder import recorder_of_cases
+from eval_pipeline.cli.servers.case_servers import recorder_of_cases
 from eval_pipeline.cli.shown import echo
-from eval_pipeline.errors import InputError
-from eval_pipeline.pipeline.opening import open_suite
+from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.redaction.logs import displayable
 from eval_pipeline.settings import LangSmithSettings
+from eval_pipeline.suite.case import Case
 from eval_pipeline.suite.check import check_suite, suite_warnings
 from eval_pipeline.suite.covered import coverage_lines
 from eval_pipeline.suite.discovery import suite_folder
 from eval_pipeline.suite.import_path import nothing_imported
+from eval_pipeline.suite.suite import Suite
 from eval_pipeline.user_code.result_stdout import stdout_for_result_only
 from eval_pipeline.wording import counted
 
@@ -36,10 +37,7 @@ def check(suite: str, *, static: bool, verbose: bool) -> int:
     with stdout_for_result_only(), recorder_of_cases(folder), imports:
         loaded, cases, problems = check_suite(folder)
         if loaded is not None and not static:
-            problems += find_prompt_problems(loaded)
-        if loaded is not None and not problems and not static:
-            opened = open_suite(loaded, cases, LangSmithSettings.from_environment())
-            problems, not_tried = opened.problems, opened.not_tried
+            problems, not_tried = _opened(loaded, cases, problems)
         warnings = [] if loaded is None or problems else suite_warnings(loaded, cases)
     if problems:
         raise InputError(problems)
@@ -55,3 +53,15 @@ def check(suite: str, *, static: bool, verbose: bool) -> int:
         for line in coverage_lines(loaded, cases):
             echo(displayable(line))
     return 0
+
+
+def _opened(suite: Suite, cases: Sequence[Case], problems: list[Problem]) -> tuple[list[Problem], list[str]]:
+    """The problems of what a run opens, besides those there are, and what was not tried; none with problems before."""
+    from eval_pipeline.cli.langsmith.hub import find_prompt_problems  # noqa: PLC0415 - imports Dagster
+    from eval_pipeline.pipeline.opening import open_suite  # noqa: PLC0415 - imports LangGraph
+
+    problems = problems + find_prompt_problems(suite)
+    if problems:
+        return problems, []
+    opened = open_suite(suite, cases, LangSmithSettings.from_environment())
+    return opened.problems, opened.not_tried

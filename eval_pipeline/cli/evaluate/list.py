@@ -8,7 +8,7 @@ import rich.box
 from rich.console import Console
 from rich.table import Table
 
-from eval_pipeline.cli.servers.recorder import recorder_of_cases
+from eval_pipeline.cli.servers.case_servers import recorder_of_cases
 from eval_pipeline.cli.shown import escape
 from eval_pipeline.errors import InfrastructureError
 from eval_pipeline.suite.check import check_suite

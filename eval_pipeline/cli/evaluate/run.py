@@ -21,7 +21,8 @@ from eval_pipeline.cli.evaluate.show import (
     show_outcome,
 )
 from eval_pipeline.cli.options import json_option, store_option
-from eval_pipeline.cli.servers.recorder import recorder_at_hand, recorder_of_cases
+from eval_pipeline.cli.servers.case_servers import recorder_of_cases
+from eval_pipeline.cli.servers.recorder import recorder_at_hand
 from eval_pipeline.defs.launching.execute import RunFailedError, RunInterruptedError
 from eval_pipeline.defs.launching.instance import open_instance
 from eval_pipeline.defs.launching.launch import EvaluationRequest, launch

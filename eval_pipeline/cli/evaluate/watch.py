@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from eval_pipeline.cli.options import store_option
-from eval_pipeline.cli.servers.recorder import recorder_of_cases
+from eval_pipeline.cli.servers.case_servers import recorder_of_cases
 from eval_pipeline.cli.shown import echo, escape
 from eval_pipeline.errors import PermanentError
 from eval_pipeline.pipeline.runner import EvalRunner, RuntimeChoice

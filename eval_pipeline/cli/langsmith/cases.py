@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from eval_pipeline.cli.servers.recorder import recorder_of_cases, settings_at_hand
+from eval_pipeline.cli.servers.case_servers import recorder_of_cases
+from eval_pipeline.cli.servers.recorder import settings_at_hand
 from eval_pipeline.cli.shown import echo
 from eval_pipeline.errors import InputError, Problem
 from eval_pipeline.feedback.case_import import append_cases, cases_of_runs, last_import

@@ -11,7 +11,7 @@ import click
 from eval_pipeline.cli.shown import echo
 from eval_pipeline.defs.launching.instance import home_folder
 from eval_pipeline.defs.resources import LangSmithResource
-from eval_pipeline.errors import InputError, TransientError
+from eval_pipeline.errors import TransientError
 from eval_pipeline.langsmith.local_recorder import (
     DATABASE,
     back_up_recording,
@@ -20,8 +20,6 @@ from eval_pipeline.langsmith.local_recorder import (
     serve_recorder,
 )
 from eval_pipeline.settings import LangSmithSettings
-from eval_pipeline.suite.spec.case_source import LangSmithDataset, LangSmithRuns
-from eval_pipeline.suite.suite import read_suite
 
 DEFAULT_PORT = 1984
 
@@ -120,23 +118,6 @@ def settings_at_hand() -> Iterator[LangSmithSettings]:
             if recorder is not None:
                 settings = settings.model_copy(update={"recorder_url": recorder.url})
         yield settings
-
-
-@contextlib.contextmanager
-def recorder_of_cases(*folders: Path) -> Iterator[None]:
-    """Where cases of a suite in `folders` are on a server, the home's recorder runs meanwhile if it is that server."""
-    with contextlib.ExitStack() as stack:
-        if any(map(_reads_a_server, folders)):
-            stack.enter_context(settings_at_hand())
-        yield
-
-
-def _reads_a_server(folder: Path) -> bool:
-    try:
-        sources = read_suite(folder).spec.cases
-    except InputError:  # which the command reports
-        return False
-    return any(isinstance(source, LangSmithDataset | LangSmithRuns) for source in sources)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import click
 from eval_pipeline.api.catalog import Catalog
 from eval_pipeline.api.server import serve as serve_api
 from eval_pipeline.cli.options import store_option
-from eval_pipeline.cli.servers.recorder import recorder_of_cases
+from eval_pipeline.cli.servers.case_servers import recorder_of_cases
 from eval_pipeline.cli.shown import echo
 from eval_pipeline.suite.discovery import suite_folder, suite_folders
 
