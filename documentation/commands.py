@@ -9,7 +9,7 @@ from eval_pipeline.cli.main import cli
 
 def commands_page() -> str:
     """The page, in Markdown."""
-    context = click.Context(cli, info_name="eval-pipeline")
+    context = click.Context(cli, info_name="eval-pipeline", **cli.context_settings)
     lines = ["# Commands", "", "What `eval-pipeline COMMAND --help` prints.", ""]
     for command, inner in _commands(context):
         lines += [f"## {inner.command_path}", "", "```text", command.get_help(inner), "```", ""]

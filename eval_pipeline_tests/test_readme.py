@@ -65,7 +65,8 @@ def test_the_prompts_that_it_shows_are_prompts_of_a_suite() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_every_file_that_a_document_links_to_exists(document: Path) -> None:
-    links = re.findall(r"\]\((?!http|#)([^)#]+)", document.read_text())
+    without_code = re.sub(r"`[^`]*`", "", document.read_text())
+    links = re.findall(r"\]\((?!http|#)([^)#]+)", without_code)
 
     assert [link for link in links if not (document.parent / link).exists()] == []
 

@@ -104,7 +104,7 @@ def verdict_of(
     )
     trusts = judge_trust(store, record.suite, rows)
     return ExperimentVerdict(
-        summary=replace(summary, overall=overall, judges={name: trust.text for name, trust in trusts.items()}),
+        summary=replace(summary, overall=tuple(overall), judges={name: trust.text for name, trust in trusts.items()}),
         comparison=comparison,
         gates=with_trust(spec.gates_to_meet, check_gates(spec.gates_to_meet, evidence), trusts),
     )
