@@ -11,6 +11,7 @@ from eval_pipeline.recorder.server import RecorderServer
 from eval_pipeline_tests.langsmith.openapi import needs_document, schema, violations
 from eval_pipeline_tests.recorder.frames import a_client, a_run, new_uuid, post_runs
 
+_SOME_ID = "00000000-0000-4000-8000-000000000001"
 _CSV = 'question,answer,kind\r\n"Who, me?","two\nlines",easy\r\nWo ist das Café?,da,hard\r\n'
 
 
@@ -135,9 +136,9 @@ def test_examples_with_runs_are_grouped_by_metadata(server: RecorderServer, http
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("PUT", f"/runs/{new_uuid()}/share"),
-        ("PUT", f"/datasets/{new_uuid()}/share"),
-        ("GET", f"/public/{new_uuid()}/run"),
+        ("PUT", f"/runs/{_SOME_ID}/share"),
+        ("PUT", f"/datasets/{_SOME_ID}/share"),
+        ("GET", f"/public/{_SOME_ID}/run"),
         ("POST", "/feedback/tokens"),
         ("POST", "/likes/-/prompt"),
     ],
