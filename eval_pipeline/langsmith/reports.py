@@ -22,7 +22,8 @@ def publish_report(settings: LangSmithSettings, name: str, page: str) -> str | N
         response = connection.request("PUT", path, data=data, headers=headers, timeout_s=_REQUEST_SECONDS)
     if response.ok:
         return report_url(destination, name)
-    if response.status != http.HTTPStatus.NOT_FOUND:  # a recorder of an earlier release
+    # Tracing reports a server that cannot be reached; a recorder of an earlier release takes no reports.
+    if response.status not in (None, http.HTTPStatus.NOT_FOUND):
         _log.warning("the recorder did not take the report of %s: %s", name, response.text)
     return None
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import yaml
-import zstandard
+
+from eval_pipeline.recorder.store.codec import json_bytes
 
 AWS_KEY = "AKIAIOSFODNN7" + "PLANTED"
 API_KEY = "sk-proj-" + "plantedplantedplanted"
 BEARER = "Bearer " + "plantedplantedplanted00"
 MAIL = "planted.ann@example.com"
 PASSWORD = "hunter2planted"
-_ZSTD = b"\x28\xb5\x2f\xfd"
 PLANTED = (AWS_KEY, API_KEY, BEARER.split()[1], MAIL, PASSWORD)
 ALL = f"{AWS_KEY}, {API_KEY}, {BEARER}, {MAIL}, postgresql://ann:{PASSWORD}@db.example.com/x"
 
@@ -155,6 +155,6 @@ def _contents(file: Path) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, bytes) and value.startswith(_ZSTD):
-        value = zstandard.ZstdDecompressor().decompressobj().decompress(value)
+    if isinstance(value, bytes):
+        value = json_bytes(value)  # as the recorder's database packs it
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -64,7 +64,7 @@ async def evaluated_all(folder: Path, **target: Any) -> list[Any]:
                 "events": [
                     (event["type"], event.get("name"), event.get("args"), event.get("from"), event.get("to"))
                     for event in turn.events
-                    if event["type"] != "usage"
+                    if event["type"] not in ("usage", "retrieval")  # runs of retrievers stay in the deployment
                 ],
             }
             for turn in result.turns
