@@ -148,7 +148,9 @@ def test_a_server_that_hangs_is_waited_for_once_and_not_by_every_step(many: Dags
 
 def test_one_run_that_is_refused_costs_no_other_its_row(many: DagsterProject, tmp_path: Path) -> None:
     agent = many.folder / "agent.py"
-    hard_to_compress = "''.join(random.choices(string.ascii_letters, k=400_000)) if FEW_LAST in message else message"
+    # Words, as a long run of letters can hold what looks like a key, from where on it would be redacted.
+    words = "' '.join(''.join(random.choices(string.ascii_letters, k=8)) for _ in range(50_000))"
+    hard_to_compress = f"{words} if FEW_LAST in message else message"
     text = agent.read_text().replace("return message", f"return {hard_to_compress}")
     agent.write_text(f"import random, string\nFEW_LAST = {FEW[-1]!r}\n{text}")
     config = RecorderConfig(max_request_bytes=100_000)
