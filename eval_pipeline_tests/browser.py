@@ -86,7 +86,7 @@ def a_browser() -> Iterator[str]:
     assert PROGRAM is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0"]
-        # A machine's /dev/shm can be small or full of others' files; the browser ends at once without room there.
+        # Shared memory can be small or full; the browser ends at once without room there.
         options += ["--disable-dev-shm-usage", f"--user-data-dir={profile}"]
         with (Path(profile) / "stderr").open("wb") as stderr:
             browser = subprocess.Popen([PROGRAM, *options, "about:blank"], stdout=subprocess.DEVNULL, stderr=stderr)

@@ -221,7 +221,7 @@ class _Builder:
         if isinstance(source, SqlSource):
             secret = self._renamed(table, source.sql, joined=False)
         else:
-            # What was read from a database joined into a text cannot be told apart in it.
+            # What was read from a database joined into a text cannot be separated from it.
             secret = self._renamed(table, source.sql, joined=True) if isinstance(source, DatabaseSource) else set()
         self.secrets.add_columns(table, secret=secret)
         return secret

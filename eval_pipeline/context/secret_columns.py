@@ -40,7 +40,7 @@ def secret_columns(sql: str, *, joined: bool) -> set[str]:
 
     Args:
         sql: the query.
-        joined: whether a column counts that joins a secret with others; if not, its values tell what is secret in it.
+        joined: whether a column counts that joins a secret with others; if not, its values show what is secret in it.
     """
     aliases: set[str] = set()
     while True:
