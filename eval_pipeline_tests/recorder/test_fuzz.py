@@ -1,4 +1,4 @@
-"""No request, however wrong, is answered with a 500: random paths, parameters and bodies for every route.
+"""No request, however wrong, is answered with a 500: random paths, parameters and bodies are sent to each route.
 
 `FUZZED_REQUESTS=20000` sends as many.
 """

@@ -1,7 +1,7 @@
 """How far the judges of an experiment's metrics are known to agree with people, by the version of the metric.
 
 An agreement belongs to a judge, its rubric and its evidence, which the metric's version is a hash of: measured once, it
-holds for every experiment with that version, and for no other.
+holds for the experiments with that version, and for no others.
 """
 
 from collections import defaultdict

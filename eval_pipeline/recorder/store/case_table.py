@@ -40,7 +40,7 @@ _RESULTS: dict[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class CaseFilter:
-    """The conditions of a table of root runs; those that are not given hold for every run."""
+    """The conditions of a table of root runs; one that is not given excludes no run."""
 
     text: str = ""
     """Part of the name, the inputs, the outputs or the error, whatever its case."""
